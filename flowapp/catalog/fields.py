@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, ValidationInfo, WithJsonSchema
+from pydantic_core import PydanticKnownError
 from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
 
@@ -21,7 +22,29 @@ from flowapp.errors import ExpressionError, StepError
 from flowapp.texts import say
 from flowapp.values.numbers import plain_number
 
+# The context in which a model checks what somebody enters: stricter than with what an older release stored.
+ENTERED = "entered"
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _YEAR_LAST = re.compile(r"\s*[0-9]{1,2}([./-])[0-9]{1,2}\1[0-9]{2,4}\b.*", re.DOTALL)
+
+
+def _is_header_name(value: str, info: ValidationInfo) -> str:
+    if info.context == ENTERED and value and _HEADER_NAME.fullmatch(value) is None:
+        raise ValueError(say("“%(name)s” is not a valid header name.", name=value[:100]))
+    return value
+
+
+def bounded(least: int | None, most: int | None) -> AfterValidator:
+    """Bounds of what is entered."""
+
+    def check(value: int, info: ValidationInfo) -> int:
+        if info.context == ENTERED and least is not None and value < least:
+            raise PydanticKnownError("greater_than_equal", {"ge": least})
+        if info.context == ENTERED and most is not None and value > most:
+            raise PydanticKnownError("less_than_equal", {"le": most})
+        return value
+
+    return AfterValidator(check)
 
 
 def _as_text(value: object) -> object:
@@ -141,6 +164,7 @@ Moment = Annotated[str, BeforeValidator(_as_text), AfterValidator(is_moment), Wi
 Number = Annotated[int | float | Decimal, BeforeValidator(_as_number), WithJsonSchema({"type": "number"})]
 Whole = Annotated[int, BeforeValidator(_as_whole), WithJsonSchema({"type": "integer"})]
 WebAddress = Annotated[str, AfterValidator(_is_web_address)]
+HeaderName = Annotated[str, AfterValidator(_is_header_name)]
 Duration = Annotated[str | int | float, AfterValidator(_is_duration)]
 OptionalDuration = Annotated[str | int | float, AfterValidator(_is_duration_or_nothing)]
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.config import JsonDict
 
 from flowapp.logs import is_secret_name
+from flowapp.texts import Text, say
 
 _LONG_PIECE = 8  # characters beside an expression that may be a part of a secret, “Bearer ” is none
 
@@ -100,6 +101,7 @@ class Hints(TypedDict, total=False):
     words: tuple[str, ...]
     inserts: Inserts
     options_of: tuple[str, ...]
+    pattern_help: str
 
 
 def ui(
@@ -122,11 +124,11 @@ def ui(
     words: tuple[str, ...] = (),
     inserts: Inserts = "text",
     options_of: tuple[str, ...] = (),
+    pattern_help: str = "",
 ) -> JsonDict:
     """`json_schema_extra` of a field. `raw`: expressions inside are left to the action (ctx.render, ctx.test).
 
     `secret_keys`: texts in this dict under a name such as Authorization are stored encrypted, and never shown again.
-
     `show_if`: {"mode": ["update"]} shows the field only while field `mode` has one of these values.
     `plain`: a fixed name, such as a column's: no value of the execution is offered for it.
     `inserts`: what the field's text is, so that a value stays inside the place it is inserted in: in HTML it is escaped
@@ -138,7 +140,7 @@ def ui(
     decides. `others` is what a name is that nothing has: wrong (it keeps the draft from being published), doubtful (it is
     only told), or new (right: it comes to be). Widgets for one resource name it by themselves.
     `options_of`, of a field whose choices the service gives (ConnectorSpec.options): the step or trigger type, then the fields
-    that must be filled in first.
+    that must be filled in first. `pattern_help`: what is said of a text that does not fit the field's pattern.
     """
     hints: Hints = {
         "label": label,
@@ -159,6 +161,7 @@ def ui(
         "words": words,
         "inserts": inserts,
         "options_of": options_of,
+        "pattern_help": pattern_help,
     }
     return cast("JsonDict", {"ui": hints})
 
@@ -176,6 +179,12 @@ def hints_of(model: type[BaseModel], written: str) -> Hints:
         if written in (name, field.alias):
             return ui_of(model, name)
     return {}
+
+
+def misfit(model: type[BaseModel] | None, written: str) -> Text:
+    """What is said of a text that does not fit the field's pattern. A pattern is nothing for people to read."""
+    words = hints_of(model, written).get("pattern_help", "") if model else ""
+    return say(words) if words else say("Correct this: it is not of the expected form.")
 
 
 def deciding(resource: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -13,7 +13,7 @@ from flowapp.catalog.aliases import Kinds, ParamAliases
 from flowapp.catalog.context import StepContext
 from flowapp.catalog.explanations import Explain, Question
 from flowapp.catalog.outcome import Outcome
-from flowapp.catalog.params import Params, hints_of, stored_value
+from flowapp.catalog.params import Params, hints_of, misfit, stored_value
 from flowapp.catalog.polling import Poll
 from flowapp.catalog.resources import FieldOptions
 from flowapp.catalog.rows import RowSamples, SampleFunction
@@ -199,7 +199,7 @@ class ConnectorSpec:
     (None: it does not).
     `category` groups connectors in the catalogue; `guide` says how to get what its form asks for.
     `options`: the fields whose choices the service gives, by step or trigger type and name.
-    `lacks` names the credential that is missing and without which this config is of no use (empty: none).
+    `lacks` names the credentials that are missing; without one of them this config is of no use (empty: nothing is missing).
     """
 
     type: str
@@ -218,18 +218,22 @@ class ConnectorSpec:
     category: str = ""
     guide: str = ""
     options: Mapping[str, Mapping[str, FieldOptions]] = field(default_factory=dict)
-    lacks: Callable[[Any, Any], str] = lambda _config, _credentials: ""
+    lacks: Callable[[Any, Any], Sequence[str]] = lambda _config, _credentials: ()
 
     def read(self, config: Mapping[str, object], credentials: Mapping[str, object]) -> tuple[Params, Params]:
         """What is stored of an integration, through its models: what they leave out has its default.
 
         StepError (permanent) where this release cannot use it any more.
         """
-        try:
-            return self.config.model_validate(config), self.credentials.model_validate(credentials)
-        except ValidationError as error:
-            reason = error.errors()[0]["msg"].removeprefix("Value error, ")
-            raise StepError(
-                say("Its settings are no longer complete: %(reason)s Open it and save it again.", reason=reason),
-                permanent=True,
-            ) from None
+        return _read(self.config, config), _read(self.credentials, credentials)
+
+
+def _read(model: ParamsClass, values: Mapping[str, object]) -> Params:
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        of_pattern = first["type"] == "string_pattern_mismatch"
+        reason = misfit(model, str(first["loc"][0])) if of_pattern else first["msg"].removeprefix("Value error, ")
+        message = say("Its settings are no longer complete: %(reason)s Open it and save it again.", reason=reason)
+        raise StepError(message, permanent=True) from None

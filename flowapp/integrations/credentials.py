@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -16,6 +17,7 @@ from flowapp.texts import say
 
 Column = Literal["credentials", "oauth_tokens"]
 Expiry = Literal["", "soon", "expired"]
+_COPIED = "\t\r\n"
 WARNED_BEFORE = timedelta(days=14)
 
 
@@ -46,6 +48,20 @@ def holds(vault: Vault, row: Integration, value: Json) -> bool:
         return bool(row.credentials) and read(vault, row) == value
     except ConfigError:
         return False
+
+
+def trimmed(credentials: Json, kept: Collection[str], credential_type: str) -> Json:
+    """What was typed, without what copying adds at its ends. A password may begin or end with spaces, a key or a token never."""
+    return {
+        name: value.strip(_COPIED if _is_password(name, credential_type) else None)
+        if isinstance(value, str) and name not in kept
+        else value
+        for name, value in credentials.items()
+    }
+
+
+def _is_password(name: str, credential_type: str) -> bool:
+    return name == "password" or (name == "secret" and credential_type == "basic")
 
 
 def checked_type(credential_type: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from traceback import format_exception
 from types import SimpleNamespace
@@ -13,7 +13,8 @@ from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
 from flowapp import events
-from flowapp.catalog import CONNECTORS, ConnectorSpec, Http, Params, stored_value
+from flowapp.catalog import CONNECTORS, ConnectorSpec, Http, Params, stored_value, ui_of
+from flowapp.catalog.fields import ENTERED
 from flowapp.engine.language.validation_messages import plain_problems
 from flowapp.engine.store import polls
 from flowapp.errors import FlowError, InvalidError, NotFoundError, Problem
@@ -24,7 +25,7 @@ from flowapp.logs import get_logger
 from flowapp.models import Integration, read_id, utcnow
 from flowapp.security.credentials import Vault
 from flowapp.security.opened import Opened, collecting
-from flowapp.texts import say
+from flowapp.texts import join, say
 
 log = get_logger(__name__)
 _WRITE_AGAIN = say("The address has changed. Enter this again to confirm that it may be sent there.")
@@ -106,10 +107,10 @@ def known_type(integration_type: str) -> str:
         raise InvalidError.at("integration_type", error.message) from None
 
 
-def check(model: type[Params], values: Mapping[str, object]) -> list[Problem]:
-    """What is wrong with a config or with credentials; paths are the fields' names."""
+def check(model: type[Params], values: Mapping[str, object], before: object = None) -> list[Problem]:
+    """What is wrong with a config or with credentials; paths are the fields' names. What stood there `before` may stay."""
     try:
-        model.model_validate(values)
+        model.model_validate(values, context=None if values == before else ENTERED)
     except ValidationError as error:
         return plain_problems(error, dict(values), model)
     return []
@@ -124,7 +125,7 @@ def save(
     config: Json,
     credentials: Json,
     cause: Cause,
-    kept: Iterable[str] = (),
+    kept: Collection[str] = (),
     is_active: bool = True,
     credential_type: str = "",
     expires_at: datetime | Literal["kept"] | None = "kept",
@@ -138,11 +139,12 @@ def save(
     credential_type = stored.checked_type(credential_type) if credential_type else ""
     event = "updated" if inspect(row).has_identity else "created"
     spec = connector(row.integration_type)
-    problems = _name_problems(session, row, name)
-    for part, model, values in (("config", spec.config, config), ("credentials", spec.credentials, credentials)):
-        problems += [Problem(f"{part}.{p.path}".rstrip("."), p.message) for p in check(model, values)]
+    problems = _name_problems(session, row, name) + _part_problems("config", spec.config, config, row.config)
+    of_config = "" if problems else spec.credential_type(spec.config.model_validate(config))
+    credentials = stored.trimmed(credentials, kept, of_config)
+    problems += _part_problems("credentials", spec.credentials, credentials)
     if not problems and (missing := spec.lacks(*spec.read(config, credentials))):
-        problems = [Problem(f"credentials.{missing}", say("Enter this."))]
+        problems = [_lacking(spec, missing)]
     if not problems and inspect(row).has_identity and _goes_elsewhere(spec, row.config, config):
         problems = [Problem(f"credentials.{name}", _WRITE_AGAIN) for name in kept if credentials.get(name)]
     if problems:
@@ -151,7 +153,7 @@ def save(
         row.changed_at = utcnow()
     row.name, row.config, row.is_active = name.strip(), config, is_active
     row.provider = _provider(spec, config)
-    row.credential_type = credential_type or spec.credential_type(spec.config.model_validate(config))
+    row.credential_type = credential_type or of_config
     if expires_at != "kept":
         row.credentials_expire_at = expires_at
     if not stored.holds(vault, row, credentials):
@@ -165,6 +167,16 @@ def save(
     session.flush()
     tell(session, row, event, cause)
     return row
+
+
+def _part_problems(part: str, model: type[Params], values: Json, before: object = None) -> list[Problem]:
+    return [Problem(f"{part}.{p.path}".rstrip("."), p.message) for p in check(model, values, before)]
+
+
+def _lacking(spec: ConnectorSpec, missing: Sequence[str]) -> Problem:
+    labels = [say(ui_of(spec.credentials, name)["label"]) for name in missing]
+    needed = say("Enter at least one of these: %(names)s.", names=join(", ", labels))
+    return Problem(f"credentials.{missing[0]}", needed if missing[1:] else say("Enter this."))
 
 
 def _provider(spec: ConnectorSpec, config: Json) -> str:
@@ -201,6 +213,8 @@ def _name_problems(session: Session, row: Integration, name: str) -> list[Proble
     name = name.strip()
     if not 0 < len(name) <= 200 or "\0" in name:
         return [Problem("name", say("Enter a name of at most 200 characters."))]
+    if not name.isprintable():
+        return [Problem("name", say("Enter a single line of text."))]
     with session.no_autoflush:
         other = session.scalar(select(Integration.id).filter_by(name=name))
     return [Problem("name", say("Another integration already has this name."))] if other not in (None, row.id) else []

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from flowapp.catalog.manifests.manifest import Action, ActionField, Auth, Call, Manifest, ManifestTrigger
+from flowapp.catalog.manifests.manifest import Action, ActionField, Auth, Call, Manifest, ManifestTrigger, Setting
 from flowapp.catalog.manifests.words import placeholders
 from flowapp.catalog.polling import PACE
 
@@ -27,6 +27,8 @@ def findings(manifest: Manifest) -> Iterator[Finding]:
         for at, field in enumerate(fields):
             known = fields[:at] if field.required else fields  # whether it must be filled in is asked with those before
             yield from _unknown((part, at, "show_if"), field.show_if, [one.name for one in known])
+            yield from _of_limits((part, at), field)
+    yield from _unknown(("needs_one_of",), manifest.needs_one_of, [one.name for one in manifest.credentials])
     for at, auth in enumerate(manifest.auth):
         yield from _unknown(("auth", at), _of_auth(auth), manifest.settings)
     yield from _unknown(("base_url",), placeholders(manifest.base_url), manifest.settings)
@@ -44,6 +46,13 @@ def findings(manifest: Manifest) -> Iterator[Finding]:
     yield from _twice(("triggers",), [trigger.name for trigger in manifest.triggers])
     for at, trigger in enumerate(manifest.triggers):
         yield from _of_trigger(manifest, trigger, ("triggers", at))
+
+
+def _of_limits(place: Place, field: Setting) -> Iterator[Finding]:
+    if field.pattern and not field.pattern_help:
+        yield place, "say in pattern_help what the pattern wants: people read that, never the pattern"
+    if field.kind != "integer" and (field.minimum, field.maximum) != (None, None):
+        yield place, "only a field of kind integer has minimum and maximum"
 
 
 def _of_host(manifest: Manifest) -> Iterator[Finding]:

@@ -84,7 +84,12 @@ def connector_spec(manifest: Manifest, runner: Runner, home: str) -> ConnectorSp
         category=manifest.category,
         guide=manifest.guide,
         options=_options(manifest, runner),
+        lacks=lambda _config, credentials: _lacks(manifest, credentials.model_dump()),
     )
+
+
+def _lacks(manifest: Manifest, credentials: Mapping[str, object]) -> list[str]:
+    return [] if any(map(credentials.get, manifest.needs_one_of)) else manifest.needs_one_of
 
 
 def _options(manifest: Manifest, runner: Runner) -> dict[str, dict[str, FieldOptions]]:

@@ -36,9 +36,12 @@ class Setting(Part):
     placeholder: str = ""
     required: bool = False
     default: str | int | bool | None = None
-    kind: Literal["text", "long", "integer", "boolean", "choice", "url"] = "text"
+    kind: Literal["text", "long", "integer", "boolean", "choice", "url", "header"] = "text"
     choices: list[Choice] = []
     pattern: str = ""
+    pattern_help: Words = ""
+    minimum: int | None = None
+    maximum: int | None = None
     advanced: bool = False
     show_if: dict[str, list[str]] = {}
 
@@ -356,6 +359,7 @@ class Manifest(Part):
     config: list[Setting] = []
     credentials: list[Setting] = []
     credential_type: Literal["", "aws", "database"] = ""
+    needs_one_of: list[str] = []
     auth: list[Auth] = []
     test: Test
     reason: list[str] = ["error.message", "message", "error_description", "error", "detail"]

@@ -10,7 +10,19 @@ from pydantic.config import JsonDict
 from pydantic_core import PydanticKnownError
 
 from flowapp import exact_json
-from flowapp.catalog.fields import Addresses, Lines, Moment, Number, Text, WebAddress, Whole, has_expression, json_fault
+from flowapp.catalog.fields import (
+    Addresses,
+    HeaderName,
+    Lines,
+    Moment,
+    Number,
+    Text,
+    WebAddress,
+    Whole,
+    bounded,
+    has_expression,
+    json_fault,
+)
 from flowapp.catalog.manifests.kinds import Kind
 from flowapp.catalog.manifests.manifest import ActionField, Manifest, OptionsOf, Setting
 from flowapp.catalog.outgoing.files import packed
@@ -166,7 +178,13 @@ def _declared(default: object, extra: JsonDict, limits: Mapping[str, object]) ->
 def _setting_type(one: Setting) -> object:
     if one.kind == "choice":
         return Literal[tuple(choice.value for choice in one.choices)]
-    made: object = {"integer": int, "boolean": bool, "url": WebAddress}.get(one.kind, str)
+    kinds = {
+        "integer": Annotated[int, bounded(one.minimum, one.maximum)],
+        "boolean": bool,
+        "url": WebAddress,
+        "header": HeaderName,
+    }
+    made: object = kinds.get(one.kind, str)
     return Annotated[made, _filled_where_shown(one.show_if)] if one.required and one.show_if else made
 
 
@@ -191,11 +209,12 @@ def _setting(one: Setting, *, secret: bool) -> object:
         advanced=one.advanced,
         choices=[(choice.value, choice.label) for choice in one.choices] or None,
         show_if=one.show_if or None,
+        pattern_help=one.pattern_help,
     )
     always = one.required and not one.show_if
     pattern = f"^$|{one.pattern}" if one.pattern and one.required and not always else one.pattern
     limits: dict[str, object] = {"pattern": pattern or None}
-    if one.kind in ("text", "long", "url"):
+    if one.kind in ("text", "long", "url", "header"):
         limits |= {"max_length": 10_000, "min_length": 1 if always else None}
     default = ({"integer": 0, "boolean": False}.get(one.kind, "")) if one.default is None else one.default
     return _declared(... if always and one.default is None else default, extra, limits)

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import AliasChoices, Field, ValidationInfo, field_validator
 
 from flowapp.catalog import N_, ConnectorSpec, IntegrationHandle, Params, connector, ui
+from flowapp.catalog.fields import ENTERED
 from flowapp.connectors.email import ses
 from flowapp.connectors.email.headers import decoded
 from flowapp.connectors.email.mail import SmtpMail
@@ -21,6 +22,7 @@ from flowapp.texts import say
 __all__ = ["EmailConfig", "EmailCredentials", "SmtpMail", "compose", "mailer_of"]
 
 _SMTP = {"provider": ["smtp"]}
+_HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*")
 _DOMAIN = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+")
 
 
@@ -107,7 +109,8 @@ class EmailConfig(Params):
     @field_validator("host")
     @classmethod
     def _has_host(cls, host: str, info: ValidationInfo) -> str:
-        if info.data.get("provider") == "smtp" and not host.strip():
+        host, wanted = host.strip(), info.data.get("provider") == "smtp"
+        if wanted and (not host or (info.context == ENTERED and _HOST.fullmatch(host) is None)):
             raise ValueError(say("Enter the mail server's host, for example smtp.example.com."))
         return host
 
@@ -154,12 +157,12 @@ def destination(config: EmailConfig) -> tuple[object, ...]:
     return config.provider, config.host.lower(), config.port, config.security, *place
 
 
-def lacks(config: EmailConfig, credentials: EmailCredentials) -> str:
+def lacks(config: EmailConfig, credentials: EmailCredentials) -> tuple[str, ...]:
     """The credential without which nothing can be sent."""
     older = config.provider == "sendgrid" and credentials.password
     if config.provider in API_KEY and not credentials.api_key and not older:
-        return "api_key"
-    return "password" if config.provider == "ses" and not credentials.password else ""
+        return ("api_key",)
+    return ("password",) if config.provider == "ses" and not credentials.password else ()
 
 
 connector(

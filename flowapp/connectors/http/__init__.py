@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from flowapp.catalog import N_, ConnectorSpec, Params, connector, ui
+from flowapp.catalog.fields import HeaderName
 from flowapp.catalog.http_answers import failed
 from flowapp.security.addresses import credentials_of, origin_of
 from flowapp.texts import say
@@ -39,7 +40,7 @@ class HttpConfig(Params):
         ),
     )
     username: str = Field("", json_schema_extra=ui(N_("User name"), show_if={"auth": ["basic"]}))
-    header_name: str = Field("X-Api-Key", json_schema_extra=ui(N_("Header name"), show_if={"auth": ["header"]}))
+    header_name: HeaderName = Field("X-Api-Key", json_schema_extra=ui(N_("Header name"), show_if={"auth": ["header"]}))
 
     @field_validator("base_url")
     @classmethod

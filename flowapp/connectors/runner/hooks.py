@@ -6,8 +6,8 @@ Each is declared in its connector's folder. It is taken like a call of a webhook
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
-from typing import TypedDict, Unpack
+from collections.abc import Callable, Mapping
+from typing import NotRequired, TypedDict, Unpack
 
 from pydantic import Field
 
@@ -62,6 +62,7 @@ class _Words(TypedDict):
     params: type[ServiceHookParams]
     sample: Mapping[str, object]
     summary: OfConfig | None
+    check: NotRequired[Callable[..., None]]
 
 
 def service_hook(type: str, **words: Unpack[_Words]) -> None:  # noqa: A002 - the word of the definition language

@@ -18,8 +18,9 @@ from pydantic import Field
 from flowapp.catalog import N_, ui
 from flowapp.catalog.hooks import Delivery, HookAnswer
 from flowapp.connectors.runner.hooks import ServiceHookParams, service_hook, text_at
-from flowapp.errors import UnauthenticatedError
+from flowapp.errors import InvalidError, UnauthenticatedError
 from flowapp.security.signatures import same
+from flowapp.texts import say
 
 Event = Literal["incoming", "status"]
 _WRONG = (
@@ -99,6 +100,11 @@ def _addresses(address: str) -> Iterator[str]:
     yield parts._replace(netloc=f"{bare}:{port}").geturl()
 
 
+def _check(config: TwilioCallbackParams) -> None:
+    if not config.events:
+        raise InvalidError.at("events", say("At least one entry is needed."))
+
+
 service_hook(
     "twilio_callback",
     label=N_("Twilio message"),
@@ -118,4 +124,5 @@ service_hook(
         "SmsStatus": "received",
     },
     summary=None,
+    check=_check,
 )  # fmt: skip

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from flowapp.catalog import N_, FieldsError, Params, ui_of
+from flowapp.catalog.params import misfit
 from flowapp.engine.language.conditions import check_conditions
 from flowapp.engine.language.expression import check as check_expressions
 from flowapp.engine.language.expression import has_expression
@@ -75,7 +76,6 @@ _WORDS = {
     "greater_than": N_("Enter more than %(gt)s."),
     "less_than_equal": N_("Enter %(le)s or less."),
     "less_than": N_("Enter less than %(lt)s."),
-    "string_pattern_mismatch": N_("This must match the pattern %(pattern)s."),
     **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), N_("Enter a whole number.")),
     **dict.fromkeys(
         ("float_type", "float_parsing", "finite_number", "decimal_type", "decimal_parsing"), N_("Enter a number.")
@@ -140,8 +140,8 @@ def _entry(data: object, part: int | str) -> object:
 
 def _message(detail: ErrorDetails, model: type[BaseModel]) -> str:
     kind, context = detail["type"], detail.get("ctx", {})
+    name, owner = str(detail["loc"][-1]) if detail["loc"] else "", _model_at(model, detail["loc"][:-1])
     if kind == "extra_forbidden":
-        name, owner = str(detail["loc"][-1]), _model_at(model, detail["loc"][:-1])
         known = {f.alias or n for n, f in owner.model_fields.items()} if owner else set()
         return say(
             "There is no field “%(name)s” here.%(near)s%(known)s",
@@ -156,7 +156,7 @@ def _message(detail: ErrorDetails, model: type[BaseModel]) -> str:
         return say("Choose one of: %(options)s.", options=either([first, last] if first else [last]))
     if kind in _WORDS:
         return say(_WORDS[kind], **{name: str(value) for name, value in context.items()})
-    return f"{detail['msg']}."
+    return misfit(owner, name) if kind == "string_pattern_mismatch" else f"{detail['msg']}."
 
 
 def _model_at(model: type[BaseModel] | None, loc: tuple[object, ...]) -> type[BaseModel] | None:

@@ -261,6 +261,12 @@ def test_an_old_call_of_twilio_with_its_fields_divided_in_another_way_is_the_sam
     assert [one["input_data"]["MessageSid"] for one in started(api)] == ["SM1"]
 
 
+def test_at_least_one_event_of_twilio_is_chosen(api: Api) -> None:
+    body = workflow_body(triggers=[{"trigger_type": "twilio_callback", "config": {"events": []}}])
+    (refused,) = api.post("/workflows/", body, 422)["errors"]
+    assert (refused["path"], refused["message"]) == ("triggers.0.config.events", "At least one entry is needed.")
+
+
 def test_a_json_body_of_twilio_is_vouched_for_by_its_sha256(api: Api) -> None:
     hook, body = made(api, "twilio_callback"), as_json({"MessageSid": "SM9", "Body": "hi"})
     more = f"?bodySHA256={hashlib.sha256(body).hexdigest()}"

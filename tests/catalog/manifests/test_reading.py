@@ -52,9 +52,9 @@ def test_a_good_one(tmp_path: Path) -> None:
     ("pattern", "sound"),
     [
         ("", False),
-        (", pattern: '^[a-z]'", False),
-        (", pattern: '^[a-z.]+$'", True),
-        (", pattern: '^[a-z]+[^/]*$'", False),
+        (", pattern_help: Letters, pattern: '^[a-z]'", False),
+        (", pattern_help: Letters, pattern: '^[a-z.]+$'", True),
+        (", pattern_help: Letters, pattern: '^[a-z]+[^/]*$'", False),
     ],
 )
 def test_a_part_of_the_host_is_bounded(tmp_path: Path, pattern: str, sound: bool) -> None:
@@ -76,6 +76,9 @@ def test_a_part_of_the_host_is_bounded(tmp_path: Path, pattern: str, sound: bool
         ("icon: note", "icon: [", 6, "expected"),
         ("icon: note", "ikon: note", 4, "ikon: Extra inputs"),
         ("label: Key}", "label: Key, show_if: {text: [a]}}", 8, "credentials.0.show_if: there is no field “text”"),
+        ("label: Key}", "label: Key, pattern: '^a'}", 8, "credentials.0: say in pattern_help what the pattern wants"),
+        ("label: Key}", "label: Key, minimum: 1}", 8, "only a field of kind integer has minimum and maximum"),
+        ("base_url:", "needs_one_of: [kee]\nbase_url:", 6, "needs_one_of: there is no field “kee”"),
         ("category: other", "category: fun", 5, "category: Input should be 'communication'"),
         ("label: Text}", "label: Text, kind: texts}", 18, "actions.0.fields.0.kind: Input should be 'text'"),
         ("label: Text}", "label: {en: Text}}", 18, "write a text, or {en: …, fr: …}"),

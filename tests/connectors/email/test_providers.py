@@ -223,9 +223,9 @@ def test_a_key_that_older_releases_kept_as_a_password_still_signs_in(sendgrid: S
     mailer_of(old, "flow@example.com", HTTP).send(email())
     assert len(sendgrid.sent) == 1
     spec = CONNECTORS["email"]
-    assert spec.lacks(EmailConfig(provider="sendgrid"), EmailCredentials(password=KEY)) == ""
-    assert spec.lacks(EmailConfig(provider="sendgrid"), EmailCredentials()) == "api_key"
-    assert spec.lacks(EmailConfig(provider="mailgun", domain=DOMAIN), EmailCredentials(password=KEY)) == "api_key"
+    assert spec.lacks(EmailConfig(provider="sendgrid"), EmailCredentials(password=KEY)) == ()
+    assert spec.lacks(EmailConfig(provider="sendgrid"), EmailCredentials()) == ("api_key",)
+    assert spec.lacks(EmailConfig(provider="mailgun", domain=DOMAIN), EmailCredentials(password=KEY)) == ("api_key",)
 
 
 def test_a_stored_mail_server_is_what_it_was() -> None:
@@ -233,7 +233,7 @@ def test_a_stored_mail_server_is_what_it_was() -> None:
     spec = CONNECTORS["email"]
     config, credentials = spec.read(stored, {"password": "p"})
     assert config.model_dump(exclude_unset=True) == stored
-    assert spec.lacks(config, credentials) == ""
+    assert spec.lacks(config, credentials) == ()
     assert spec.destination(config)[:4] == ("smtp", "mail.example", 465, "tls")
 
 
