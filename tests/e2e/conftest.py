@@ -50,6 +50,8 @@ def group(tmp_path_factory: pytest.TempPathFactory, _smtp: SmtpServer) -> Iterat
         with app_of(running).app_context():
             members.set_up(db.engine, name="First", email="first@example.com", password=PASSWORD, address=running.url)
         yield running
+        with app_of(running).app_context():
+            db.engine.dispose()
 
 
 @pytest.fixture(scope="module")

@@ -12,10 +12,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from flowapp import create_app
-from flowapp.config import Settings
 from flowapp.tasks import jobs
-from tests.e2e.people import arrive, hold
+from tests.e2e.people import app_of, arrive, hold
 from tests.support.group import Group
 from tests.support.servers.sink import Answer, Received, Sink
 from tests.support.servers.vendor import Vendor
@@ -124,7 +122,7 @@ def run(page: Page, slack: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def read_use(page: Page, group: Group, *, calls: int, errors: int) -> None:
     """On the page of the connection, once the job of every minute has run."""
-    with create_app(Settings.from_env(group.environ)).app_context():
+    with app_of(group).app_context():
         jobs.load()
         jobs.perform("update_integration_stats")
     page.get_by_role("link", name="Integrations", exact=True).click()
