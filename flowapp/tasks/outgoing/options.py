@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,9 @@ from typing import Final, NamedTuple
 from flowapp.catalog import CONNECTORS
 from flowapp.catalog.resources import Choice, FieldOptions, Offered, OptionsContext
 from flowapp.errors import NotFoundError, StepError
+from flowapp.exact_json import dump_json
 from flowapp.integrations import service as integrations
+from flowapp.models import Integration
 from flowapp.models.tenancy import tenant_session
 from flowapp.security.opened import Opened, collecting
 from flowapp.tasks.mail import opened, unknown_integration
@@ -155,7 +158,7 @@ def _load(
         row = integrations.find(session, reference.strip())
         if row is None:
             raise unknown_integration(reference)
-        key: Key = (organization_id, row.id, row.updated_at, *place, *sorted(values.items()))
+        key: Key = (organization_id, row.id, _account(row), *place, *sorted(values.items()))
         handle = opened(current, row)
     if place[0] not in CONNECTORS[handle.integration_type].options:
         raise StepError(say("“%(name)s” is a connection to another service.", name=handle.name), permanent=True)
@@ -167,6 +170,12 @@ def _load(
     found = _bounded(declared.load(ctx, handle, values))
     _kept.put(key, found)
     return found
+
+
+def _account(row: Integration) -> str:
+    """A fingerprint of whom is asked. `updated_at` is no help: each minute its use is written into the row."""
+    parts = (row.credentials, row.oauth_tokens or b"", dump_json(row.config).encode())
+    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
 
 
 def _bounded(offered: Offered) -> Offered:

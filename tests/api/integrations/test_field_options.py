@@ -10,6 +10,7 @@ import pytest
 
 from flowapp.catalog.resources import Choice, Offered
 from flowapp.connectors.runner import paging
+from flowapp.tasks import jobs
 from flowapp.tasks.outgoing import options as found_options
 from tests.api.conftest import Api
 from tests.api.crm.people import make_place
@@ -69,6 +70,18 @@ def test_what_one_organization_was_given_is_not_another_ones(app: Any, api: Api,
     assert len(slack.requests) == before + 1
     assert (answer["success"], answer["options"]) == (False, [])
     assert "does not accept the token" in answer["message"]
+
+
+def test_that_its_use_was_counted_asks_nobody_again(app: Any, api: Api, slack: Sink) -> None:
+    path = f"/integrations/{connected(api)}/options/"
+    api.post(path, FIELD)
+    before = len(slack.requests)
+    with app.app_context():
+        jobs.load()
+        jobs.perform("update_integration_stats")
+    assert api.get(path.removesuffix("options/") + "usage/")["calls"] == before == 2
+    api.post(path, FIELD)
+    assert len(slack.requests) == before
 
 
 def test_a_connection_that_was_changed_is_asked_again(api: Api, slack: Sink) -> None:
