@@ -176,7 +176,7 @@ def test_a_channel_is_chosen_from_a_list(group: Group, visit: Callable, channels
     page.get_by_role("button", name="Add step").click()
     page.locator("#flow").get_by_role("link", name="Send a message", exact=True).click()
     expect(channel).to_have_value("{{ input.channel }}")
-    assert len(channels.requests) == 1
+    assert {one.path.partition("?")[0] for one in channels.requests} == {"/api/conversations.list"}
 
 
 def open_step(page: Page, group: Group) -> None:
