@@ -15,7 +15,7 @@ from pydantic import Field
 
 from flowapp.catalog import N_, TriggerSpec, stored_value, trigger, ui
 from flowapp.catalog.fields import Lines
-from flowapp.catalog.hooks import Delivery, HookParams, HookTerms
+from flowapp.catalog.hooks import CallsPerMinute, Delivery, HookParams, HookTerms
 from flowapp.errors import InvalidError, Problem, UnauthenticatedError
 from flowapp.security.signatures import Custom, Preset, basic, same, standard_key
 from flowapp.security.signatures import verify as verify_signature
@@ -113,17 +113,7 @@ class WebhookParams(HookParams):
             advanced=True,
         ),
     )
-    rate_limit: int | None = Field(
-        None,
-        ge=1,
-        le=1_000_000,
-        json_schema_extra=ui(
-            N_("Calls per minute"),
-            N_("More are refused with 429. Leave empty to use this installation's limit."),
-            widget="number",
-            advanced=True,
-        ),
-    )
+    rate_limit: CallsPerMinute = None
 
     def verify(self, delivery: Delivery) -> None:
         verify(self, delivery.headers, delivery.body, delivery.now)

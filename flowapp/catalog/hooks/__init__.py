@@ -6,11 +6,25 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from flowapp.catalog.params import N_, Params, ui
+
+CallsPerMinute = Annotated[
+    int | None,
+    Field(
+        ge=1,
+        le=1_000_000,
+        json_schema_extra=ui(
+            N_("Calls per minute"),
+            N_("More are refused with 429. Leave empty to use this installation's limit."),
+            widget="number",
+            advanced=True,
+        ),
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import NotRequired, TypedDict, Unpack
 from pydantic import Field
 
 from flowapp.catalog import N_, TriggerSpec, stored_value, trigger, ui
-from flowapp.catalog.hooks import Delivery, HookParams, HookTerms
+from flowapp.catalog.hooks import CallsPerMinute, Delivery, HookParams, HookTerms
 from flowapp.catalog.specs import OfConfig
 from flowapp.errors import UnauthenticatedError
 from flowapp.security.tokens import with_key
@@ -27,17 +27,7 @@ class ServiceHookParams(HookParams):
     """
 
     secret: str | dict[str, str] = Field("", json_schema_extra=ui(N_("Secret"), widget="secret"))
-    rate_limit: int | None = Field(
-        None,
-        ge=1,
-        le=1_000_000,
-        json_schema_extra=ui(
-            N_("Calls per minute"),
-            N_("More are refused with 429. Leave empty to use this installation's limit."),
-            widget="number",
-            advanced=True,
-        ),
-    )
+    rate_limit: CallsPerMinute = None
 
     @abstractmethod
     def prove(self, secret: str, delivery: Delivery) -> None:
